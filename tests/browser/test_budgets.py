@@ -4,7 +4,6 @@ import gzip
 import json
 from typing import Any
 
-import pytest
 from playwright.async_api import Response, expect
 
 from deploy.site import PROJECT
@@ -16,9 +15,6 @@ REQUESTS = 25
 """Files and answers until the list of the inbox is shown."""
 
 
-@pytest.mark.xfail(
-    strict=True, reason="it is 160 KB: code of lazy pages is in a chunk that the entry imports"
-)
 def test_what_every_page_loads_is_at_most_150_kb_compressed() -> None:
     manifest: dict[str, Any] = json.loads((_BUNDLE / ".vite" / "manifest.json").read_text())
     entry = next(chunk for chunk in manifest.values() if chunk.get("isEntry"))

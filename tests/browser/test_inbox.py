@@ -81,7 +81,7 @@ async def test_ten_thousand_rows_are_moved_through_with_forty_in_the_page(
     assert await violations(page) == []
 
 
-async def test_picked_work_is_mine_at_once_and_goes_back_visibly_when_it_is_refused(
+async def test_picked_work_goes_back_visibly_when_it_is_refused_and_the_next_is_mine(
     desk: Desk, planning: Planning
 ) -> None:
     page = await desk.open("elena", "/inbox?view=queues")
@@ -95,6 +95,9 @@ async def test_picked_work_is_mine_at_once_and_goes_back_visibly_when_it_is_refu
     await expect(row).to_be_visible()
     await desk.people.presence("elena", "busy")
     await page.keyboard.press("=")
+    await expect(messages).to_contain_text("given out in its order, not picked")
+    await expect(row).to_be_visible()
+    await page.keyboard.press("n")
     await expect(page.get_by_role("link", name="My work")).to_have_attribute("aria-current", "page")
     await expect(row).to_be_visible()
     await page.keyboard.press("]")

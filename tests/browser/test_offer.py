@@ -11,11 +11,11 @@ from antiphon.process.clock import utc_now
 from tests.support.desk import Desk, violations
 from tests.support.planning import Planning
 
-# What screen readers were told at once, each sentence as often as it was told.
+# The sentences that screen readers speak at once, each as often as it is given to them.
 _LISTEN = """() => {
-  window.told = []
+  window.spoken = []
   const at = document.querySelector('[data-announcements=assertive]')
-  new MutationObserver(() => window.told.push(at.textContent)).observe(at, { childList: true, characterData: true, subtree: true })
+  new MutationObserver(() => window.spoken.push(at.textContent)).observe(at, { childList: true, characterData: true, subtree: true })
 }"""
 
 
@@ -56,9 +56,9 @@ async def test_an_offer_is_said_once_with_title_and_the_servers_countdown(
     after = (expires - utc_now()).total_seconds()
     assert after - 3 <= int(shown.removeprefix("0:")) <= before + 3
     await expect(timer).not_to_have_text(shown)
-    told = await page.evaluate("told")
-    assert [sentence for sentence in told if "Permit for a carport, Ilse Novak" in sentence] == told
-    assert len(told) == 1
+    spoken = await page.evaluate("spoken")
+    assert [sentence for sentence in spoken if "Permit for a carport, Ilse Novak" in sentence] == spoken
+    assert len(spoken) == 1
     assert await violations(page) == []
 
 
@@ -75,7 +75,8 @@ async def test_by_keyboard_only_an_agent_becomes_available_takes_an_offer_and_th
     await page.keyboard.press("Enter")
     desk.people.present.add("elena")
     await expect(page.get_by_role("region", name="Offer")).to_contain_text("Permit for a garage")
-    await page.keyboard.press("Alt+y")
+    async with page.expect_response("**/accept"):
+        await page.keyboard.press("Alt+y")
     await _row(page, "Permit for a garage")
     await expect(page.get_by_role("region", name="Offer")).to_have_count(0)
     garage = (await planning.open_work())[0]

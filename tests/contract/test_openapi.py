@@ -55,11 +55,11 @@ SENDS_ETAG = {
 }
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", PROCESSES)
 def test_a_document_states_the_etag_of_each_operation_that_sends_one(service: str) -> None:
     stated = {
         operation["operationId"]
-        for methods in document_of(service)["paths"].values()
+        for methods in application(service).openapi()["paths"].values()
         for operation in methods.values()
         for answer in operation["responses"].values()
         if "ETag" in answer.get("headers", {})

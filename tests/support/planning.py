@@ -1,6 +1,6 @@
 """The queue Planning of a running system, for tests of pages: what customers write, how it is handled, and what is left."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -50,7 +50,7 @@ class Planning:
                 await self.act(work, "complete", reason="the test is over")
 
     @asynccontextmanager
-    async def impatient(self) -> AsyncIterator[None]:
+    async def impatient(self) -> AsyncGenerator[None]:
         """Meanwhile an offer lasts four seconds, and can't be declined."""
         people = self.people
         active = await people.ask(Role.OPERATIONS, "olga", "GET", "routing", "/configuration")

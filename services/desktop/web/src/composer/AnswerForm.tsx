@@ -162,7 +162,11 @@ function Answering({
     : ({ kind: 'primary', icon: 'send' } as const)
 
   return (
-    <div className={styles.form} data-kind={isPublic ? 'public' : 'answer'}>
+    <div
+      className={styles.form}
+      data-kind={isPublic ? 'public' : 'answer'}
+      data-empty={!draft.text || undefined}
+    >
       <div className={styles.head}>
         {kinds}
         <Icon name={isPublic ? 'megaphone' : channelIcon(interaction.channel)} size={16} />

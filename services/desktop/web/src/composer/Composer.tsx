@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { useEffect, useEffectEvent, useRef, useState, useSyncExternalStore } from 'react'
 import { flushSync } from 'react-dom'
 import type { WholeCaseView } from '@/api/case-mgmt'
 import type { WorkDetail } from '@/api/routing'
@@ -9,7 +9,7 @@ import { may, useSession } from '@/session/session'
 import { useTexts } from '@/texts/catalogue'
 import { AnswerForm } from './AnswerForm'
 import styles from './composer.module.css'
-import type { Kind } from './drafts'
+import { type Kind, onRestored } from './drafts'
 import { NoteForm } from './NoteForm'
 import { composing, showing } from './start'
 import { texts } from './texts'
@@ -61,6 +61,10 @@ function OneCase({ whole, etag, work, onSent }: ComposerProps) {
     flushSync(() => setKind(wanted))
     region.current?.querySelector('textarea')?.focus()
   }
+  const openRestored = useEffectEvent((restored: string) => {
+    if (restored === caseId) open('answer')
+  })
+  useEffect(() => onRestored(restored => openRestored(restored)), [])
   const press = (wanted: Kind, button: 'send' | 'after' = 'send') => {
     if (!region.current?.contains(document.activeElement)) return
     if (kind !== wanted) announce(t.otherKey(kind === 'answer' ? 'Ctrl+Enter' : 'Ctrl+Shift+Enter'))

@@ -47,7 +47,7 @@ export function NoteForm({
     setTried(false)
   }
   return (
-    <div className={styles.form} data-kind="note">
+    <div className={styles.form} data-kind="note" data-empty={!draft.text || undefined}>
       <div className={styles.head}>
         {kinds}
         <Icon name="lock" size={16} />

@@ -192,6 +192,13 @@ function draftIn(raw: string): Draft {
 }
 
 let current: Drafts | undefined
+const restorations = new Set<(caseId: string) => void>()
+
+/** Calls `listener` when words were put back into the answer of a case. Returns how to stop that. */
+export function onRestored(listener: (caseId: string) => void): () => void {
+  restorations.add(listener)
+  return () => restorations.delete(listener)
+}
 
 /** The drafts of a person in this browser. */
 export function draftsOf(subject: string): Drafts {
@@ -211,6 +218,8 @@ export function draftsOf(subject: string): Drafts {
 export function restoreWords(caseId: string, text: string): void {
   const place: Place = { caseId, kind: 'answer' }
   const draft = current?.read(place)
-  if (!draft || draft.attempt || draft.text.includes(text)) return
-  current?.write(place, { text: draft.text.trim() ? `${draft.text.trimEnd()}\n\n${text}` : text })
+  if (!draft || draft.attempt) return
+  if (!draft.text.includes(text))
+    current?.write(place, { text: draft.text.trim() ? `${draft.text.trimEnd()}\n\n${text}` : text })
+  for (const listener of restorations) listener(caseId)
 }

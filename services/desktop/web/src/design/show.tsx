@@ -210,8 +210,9 @@ export function Table({
   children: ReactNode
 }) {
   return (
+    // biome-ignore lint/a11y/useSemanticElements: a landmark of each table would be one too many
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-    <section className={styles.scroll} aria-label={caption} tabIndex={0}>
+    <div role="group" className={styles.scroll} aria-label={caption} tabIndex={0}>
       <table className={styles.table}>
         <caption className="hidden">{caption}</caption>
         <thead>
@@ -226,6 +227,6 @@ export function Table({
         </thead>
         <tbody>{children}</tbody>
       </table>
-    </section>
+    </div>
   )
 }

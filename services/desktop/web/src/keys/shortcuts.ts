@@ -1,4 +1,4 @@
-import { useEffect, useEffectEvent, useSyncExternalStore } from 'react'
+import { useEffectEvent, useLayoutEffect, useSyncExternalStore } from 'react'
 
 /**
  * Shortcuts of the pages: one key (`j`), keys after each other (`g i`), or with modifiers (`Ctrl+Enter`, `Alt+Y`).
@@ -33,7 +33,8 @@ export function useCommands(list: readonly Command[]): void {
   const described = JSON.stringify(
     list.map(({ id, label, group, keys, listed }) => ({ id, label, group, keys, listed })),
   )
-  useEffect(() => {
+  // A key acts as soon as what it acts on is seen.
+  useLayoutEffect(() => {
     const own = (JSON.parse(described) as Omit<Command, 'run'>[]).map(command => ({
       ...command,
       run: () => run(command.id),
