@@ -143,6 +143,11 @@ async def test_work_is_handed_over_with_a_note_by_keyboard_also_to_who_is_not_th
     (offer,) = await until(offered, what="an offer to Farid")
     assert offer["note"] == "You know the street"
     (await desk.people.accept("farid", offer)).raise_for_status()
+    done = await desk.people.ask(
+        Role.AGENT, "farid", "POST", "routing", f"/work/{work['work_item_id']}/complete",
+        json={"reason": "Called"}, headers={"Idempotency-Key": str(uuid4())},
+    )  # fmt: skip
+    done.raise_for_status()
 
 
 async def test_the_status_is_set_by_two_keys_and_closing_asks_why(desk: Desk) -> None:

@@ -24,11 +24,14 @@ export const Answer = memo(
     link,
     id,
     isPublic,
+    to,
   }: {
     reply: ReplyView
     link: string | null
     id: string
     isPublic: boolean
+    /** What people call the recipient; the address where they have no name there. */
+    to: string | undefined
   }) => {
     const t = useTexts(texts)
     const name = reply.automation === 'none' ? reply.author.name || t.someone : t.system
@@ -58,7 +61,7 @@ export const Answer = memo(
             <dl className={styles.addresses}>
               <div>
                 <dt>{t.to}</dt>
-                <dd>{reply.recipient.value}</dd>
+                <dd>{to ?? reply.recipient.value}</dd>
               </div>
             </dl>
           )}

@@ -123,21 +123,23 @@ function Addresses({ said, seen }: { said: InteractionView; seen: boolean }) {
   const t = useTexts(texts)
   const { interaction } = said
   const isMail = interaction.channel === 'email'
+  // The name of a speaker on a network is their address; behind it is an id that nobody reads.
+  const isNamed = interaction.channel === 'social' && Boolean(interaction.speaker.name)
   const recipients = useRecipients(interaction.interaction_id, isMail && seen)
   const to = recipients?.to.map(one => one.address) ?? [interaction.account]
   const cc = recipients?.cc.map(one => one.address) ?? []
   const noted = interaction.noted_by
   return (
     <dl className={styles.addresses}>
-      {interaction.speaker.address && (
+      {interaction.speaker.address && !isNamed && (
         <div>
           <dt>{t.from}</dt>
           <dd>{addressText(interaction.speaker.address)}</dd>
         </div>
       )}
-      {(isMail || interaction.channel === 'social') && (
+      {isMail && (
         <div>
-          <dt>{isMail ? t.to : t.account}</dt>
+          <dt>{t.to}</dt>
           <dd>{to.join(', ')}</dd>
         </div>
       )}

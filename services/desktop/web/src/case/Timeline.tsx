@@ -1,5 +1,5 @@
 import { useEffect, useEffectEvent, useLayoutEffect, useMemo, useRef, useState } from 'react'
-import type { WholeCaseView } from '@/api/case-mgmt'
+import type { Interaction, WholeCaseView } from '@/api/case-mgmt'
 import { announce } from '@/design/announce'
 import { Button } from '@/design/controls'
 import { useSession } from '@/session/session'
@@ -24,13 +24,8 @@ export function Timeline({ whole }: { whole: WholeCaseView }) {
   const [steps, setSteps] = useState(0)
   const shown = items.slice(items.length - shownCount(items.length, steps))
   const hidden = items.length - shown.length
-  const publicOnes = useMemo(
-    () =>
-      new Set(
-        whole.interactions
-          .filter(one => one.interaction.visibility === 'public')
-          .map(one => one.interaction.interaction_id),
-      ),
+  const answered = useMemo(
+    () => new Map(whole.interactions.map(one => [one.interaction.interaction_id, one.interaction])),
     [whole.interactions],
   )
   const { scroller, newest, isBehind, toEnd, keepPlace } = useEnd(shown.at(-1)?.id ?? '', shown[0]?.id ?? '')
@@ -67,7 +62,7 @@ export function Timeline({ whole }: { whole: WholeCaseView }) {
             ref={index === shown.length - 1 ? newest : undefined}
             data-item={item.kind}
           >
-            <Shown item={item} publicOnes={publicOnes} subject={whole.case.subject} />
+            <Shown item={item} answered={answered} subject={whole.case.subject} />
           </div>
         ))}
       </div>
@@ -84,21 +79,31 @@ export function Timeline({ whole }: { whole: WholeCaseView }) {
 
 function Shown({
   item,
-  publicOnes,
+  answered,
   subject,
 }: {
   item: Item
-  publicOnes: ReadonlySet<string>
+  answered: ReadonlyMap<string, Interaction>
   subject: string | null | undefined
 }) {
   const id = `entry-${item.id}`
   switch (item.kind) {
     case 'interaction':
       return <Message said={item.said} id={id} subject={subject} />
-    case 'reply':
+    case 'reply': {
+      const spoken = answered.get(item.reply.answers)
+      const isNamed =
+        spoken?.channel === 'social' && spoken.speaker.address?.value === item.reply.recipient?.value
       return (
-        <Answer reply={item.reply} link={item.link} id={id} isPublic={publicOnes.has(item.reply.answers)} />
+        <Answer
+          reply={item.reply}
+          link={item.link}
+          id={id}
+          isPublic={spoken?.visibility === 'public'}
+          to={(isNamed && spoken.speaker.name) || undefined}
+        />
       )
+    }
     case 'note':
       return <Note entry={item.entry} id={id} />
     case 'changes':
