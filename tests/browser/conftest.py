@@ -1,4 +1,4 @@
-"""The whole system with its desktop, and Chromium: once for all these tests, which one worker runs one after the other."""
+"""The whole system with its desktop, anew for each module: what one leaves waiting is not offered in another. One Chromium."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -23,7 +23,7 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(Site(tmp_path_factory.mktemp("desk"), Ports.free(), durable=False), desktop=True) as running:
         yield running
@@ -37,12 +37,12 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def signed_in() -> dict[str, StorageState]:
     return {}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def known(stack: Stack) -> Known:
     async with httpx.AsyncClient(timeout=30) as http:
         people = People(stack, http)

