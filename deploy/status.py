@@ -94,7 +94,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
     console.width = min(console.width, WIDTH)
     table = Table(title="Processes", box=None, padding=(0, 1))
     for column in (
-        "process", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead", "failed", "version",
+        "process", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead", "failed", "config",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in {"process", "state"} else "right", no_wrap=True)
     healthy = supervised

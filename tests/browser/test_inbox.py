@@ -30,8 +30,8 @@ def backlog(desk: Desk) -> Iterator[None]:
         "from generate_series(1, 10000) as n), "
         "cases as (insert into case_record (case_id, revision, awaits, reference) select i, 1, true, 'B-' || n from made) "
         "insert into work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, "
-        "queued_at, due_at, order_at, overdue_at, decision_id, changed_at) "
-        "select i, i, 'B-' || n, i, 'email', 'queued', 'planning', 40, '{}', now(), due, due, due, i, now() from made",
+        "queued_at, due_at, order_at, overdue_at, changed_at) "
+        "select i, i, 'B-' || n, i, 'email', 'queued', 'planning', 40, '{}', now(), due, due, due, now() from made",
     )
     yield
     desk.stack.postgres.sql(

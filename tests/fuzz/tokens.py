@@ -79,7 +79,7 @@ def forged(stack: Stack, role: Role) -> dict[str, dict[str, str]]:
     other = ECKey.generate_key("P-256")
     now = int(utc_now().timestamp())
     good = {
-        "iss": keys.ISSUER, "aud": keys.AUDIENCE, "sub": WHO, "name": WHO, "roles": [role], "iat": now, "exp": now + HOUR,
+        "iss": stack.site.issuer, "aud": keys.AUDIENCE, "sub": WHO, "name": WHO, "roles": [role], "iat": now, "exp": now + HOUR,
     }  # fmt: skip
     head = {"alg": "ES256", "kid": key.kid}
 

@@ -147,6 +147,7 @@ def _axe() -> str:
 
 async def violations(page: Page) -> list[str]:
     """What axe finds on a page as it is: WCAG 2.2 A and AA, and its best practices. One line a rule and place."""
+    await page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished))")
     await page.evaluate(_axe())
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found: Mapping[str, Sequence[Mapping[str, Any]]] = await page.evaluate(
