@@ -167,7 +167,7 @@ async def refused(stack: Stack, http: httpx.AsyncClient, service: str) -> Attack
 async def bodies(stack: Stack, http: httpx.AsyncClient, service: str) -> AttackResult:
     """Sends bodies that are not JSON without the right role: the response is 401 or 403, before the body is read."""
     row = AttackResult(PART, f"{service}: broken bodies without the right role")
-    nobody = keys.token(stack.site.secrets, role="admin", name=WHO, now=utc_now())
+    nobody = keys.token(stack.site.secrets, role="admin", name=WHO, now=utc_now(), issuer=stack.site.issuer)
     for route in await routes(http, stack.url(service)):
         for token, status in (("", 401), ("Bearer garbage", 401), (f"Bearer {nobody}", 403)):
             if route.name in OPEN:
@@ -190,7 +190,9 @@ async def by_role(stack: Stack, http: httpx.AsyncClient, service: str) -> Attack
     roles: list[str] = [*Role, "admin", "Supervisor", ""]
     for route in found:
         for role in roles if route.name not in OPEN else []:
-            token = keys.token(stack.site.secrets, role=role, name=WHO, now=utc_now())
+            token = keys.token(
+                stack.site.secrets, role=role, name=WHO, now=utc_now(), issuer=stack.site.issuer
+            )
             status = await _status(http, route, stack.url(service), token)
             may = role in (route.roles or [])
             holds = status not in {401, 403} and status < 500 if may else status == 403
