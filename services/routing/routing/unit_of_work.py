@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.base import Actor, ActorKind, Event
+from antiphon.contracts.base import Actor, ActorKind, Event, rfc3339
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.contracts.work import CompletedBecause, WorkCompleted, WorkRequeued, WorkState
 from antiphon.http import changes
@@ -164,7 +164,7 @@ class UnitOfWork:
         detail = {
             "offer_id": str(offer.offer_id),
             "case_reference": work.case_reference,
-            "expires_at": offer.expires_at.isoformat(),
+            "expires_at": rfc3339(offer.expires_at),
         }
         self.change_log.append(Change("offer", str(offer.offer_id), [f"agent:{offer.agent_id}"], detail))
 
