@@ -92,7 +92,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
         return 1
     processes: dict[str, Json] = json.loads(path.read_text())
     console.width = min(console.width, WIDTH)
-    table = Table(title="Processes", box=None, padding=(0, 1))
+    table = Table(title="Processes", box=None, padding=(0, 1, 0, 0))
     for column in (
         "process", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead", "failed", "config",
     ):  # fmt: skip
