@@ -278,7 +278,7 @@ async def test_an_agent_sees_which_presences_they_may_choose_and_who_can_take_wo
         {"id": "away", "name": "Away", "routable": False},
         {"id": "offline", "name": "Offline", "routable": False},
     ]
-    assert me["presence_lost_after_s"] == 60
+    assert me["presence_lost_after_s"] == 120
     await pool.organise(agent("farid", capacity=1))
     (farid,) = (await ask("elena", "GET", "/colleagues", params={"queue": "planning"})).json()["items"]
     assert farid == {
