@@ -9,14 +9,14 @@ import { texts } from './texts'
 import { telling } from './timeline'
 import { sentence } from './words'
 
-/** What else happened between two messages: the entry that tells most, the others on request. */
+/** What else happened between two messages: the entry that says most, the others on request. */
 export const Changes = memo(({ entries }: { entries: readonly EntryView[] }) => {
   const t = useTexts(texts)
-  const told = telling(entries)
-  const others = entries.filter(entry => entry !== told)
+  const shown = telling(entries)
+  const others = entries.filter(entry => entry !== shown)
   return (
     <div className={styles.changes}>
-      <Line entry={told} />
+      <Line entry={shown} />
       {others.length > 0 && (
         <details className={styles.more}>
           <summary>{t.changes(others.length)}</summary>

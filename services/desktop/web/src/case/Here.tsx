@@ -18,7 +18,7 @@ export function useHere(caseId: string): { others: readonly PersonHereView[]; wr
   const session = useSession()
   const [people, setPeople] = useState<readonly PersonHereView[]>([])
   const wroteAt = useRef(Number.NEGATIVE_INFINITY)
-  const tells = may(session, 'case-mgmt', 'set_here')
+  const reports = may(session, 'case-mgmt', 'set_here')
   const tell = useEffectEvent(async (doing: Doing) => {
     const answer = await report(caseId, doing)
     if (answer) setPeople(answer.people)
@@ -28,7 +28,7 @@ export function useHere(caseId: string): { others: readonly PersonHereView[]; wr
     if (!document.hidden) void tell(now())
   })
   useEffect(() => {
-    if (!tells) return
+    if (!reports) return
     repeat()
     const timer = setInterval(() => repeat(), REPEAT)
     return () => {
@@ -37,14 +37,14 @@ export function useHere(caseId: string): { others: readonly PersonHereView[]; wr
       setPeople([])
       void report(caseId, 'gone')
     }
-  }, [caseId, tells])
+  }, [caseId, reports])
   useChanges(['case-mgmt.here'], data => {
     if (data.subject === caseId) setPeople(data.people)
   })
   const wrote = () => {
     const began = now() === 'reading'
     wroteAt.current = performance.now()
-    if (began && tells) void tell('writing')
+    if (began && reports) void tell('writing')
   }
   return { others: people.filter(one => one.id !== session.subject && one.doing !== 'gone'), wrote }
 }

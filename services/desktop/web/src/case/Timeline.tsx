@@ -16,7 +16,7 @@ import { who } from './words'
 /**
  * Everything on a case in one line of time, the oldest first. It opens at the newest words.
  *
- * Who reads the end sees new entries there; who reads further up stays where they are and is told.
+ * Who reads the end sees new entries there; who reads further up stays where they are and gets a message.
  */
 export function Timeline({ whole }: { whole: WholeCaseView }) {
   const t = useTexts(texts)
@@ -182,13 +182,13 @@ function useSaid(items: readonly Item[], t: CaseTexts) {
     if (failures.some(item => !failedBefore?.has(item.id))) announce(t.failedNow, 'assertive')
     for (const item of items) {
       if (before.has(item.id)) continue
-      const words = told(item, session.subject, t)
+      const words = announced(item, session.subject, t)
       if (words) announce(words)
     }
   }, [items, session.subject, t])
 }
 
-function told(item: Item, me: string, t: CaseTexts): string | null {
+function announced(item: Item, me: string, t: CaseTexts): string | null {
   if (item.kind === 'interaction') {
     const { speaker, content } = item.said.interaction
     return t.wrote(speaker.name || t.unknownCustomer, content.text.slice(0, 200))

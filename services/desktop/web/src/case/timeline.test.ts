@@ -45,7 +45,7 @@ describe('the timeline', () => {
     expect(timeline(whole([entry('interaction', { interaction_id: 'gone' })]))[0]?.kind).toBe('changes')
   })
 
-  test('tells of a run what a person did last, else what became of the work, else the newest', () => {
+  test('shows of a run what a person did last, else what became of the work, else the newest', () => {
     const [system, person, newest] = [
       entry('work.queued'),
       entry('work.accepted', {}, 'agent'),

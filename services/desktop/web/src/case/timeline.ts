@@ -76,7 +76,7 @@ export function part(entry: EntryView, name: string): EntryView['data'] {
   return typeof value === 'object' && value !== null ? (value as EntryView['data']) : {}
 }
 
-/** The entry that tells most of a run: the newest act of a person, else what became of the work, else the newest. */
+/** The entry that says most of a run: the newest act of a person, else what became of the work, else the newest. */
 export function telling(entries: readonly EntryView[]): EntryView {
   return (
     entries.findLast(entry => entry.actor.kind !== 'system') ??
