@@ -24,6 +24,7 @@ def signed_in() -> dict[str, StorageState]:
 
 async def test_four_steps_set_an_empty_system_up_and_the_first_mail_is_offered(desk: Desk) -> None:
     page = await desk.open("admin")
+    await expect(page).to_have_url(f"{desk.address}/setup")
     name, step = page.get_by_label("Name of the organisation"), page.get_by_role("heading", level=2)
     await page.get_by_role("button", name="Next").click()
     await expect(name).to_be_focused()

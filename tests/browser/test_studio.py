@@ -72,7 +72,7 @@ async def test_a_trial_says_what_moves_and_its_version_is_taken_back_with_a_reas
     made = await draft(desk, ("{ queue: front-desk, priority: 30 }", "{ queue: rates, priority: 30 }"))
     page = await desk.open("olga", f"/studio/trial?draft={made['draft_id']}")
     await page.get_by_role("button", name="Begin the trial").click()
-    table = page.get_by_role("region", name="Work that goes to another queue")
+    table = page.get_by_role("group", name="Work that goes to another queue")
     row = table.get_by_role("row", name="front-desk rates")
     await expect(row).to_be_visible(timeout=30_000)
     trials = await desk.people.see("routing", f"/drafts/{made['draft_id']}/trials")
